@@ -1,6 +1,7 @@
 """The duration of a sweep on this machine, estimated from a measurement of some of its points."""
 
 import time
+from statistics import median
 
 from sim.errors import InputError
 from sim.study.cell_histogram import LastColumns
@@ -17,8 +18,14 @@ from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
 from sim.sweep.sweep_plan import MOST_CELL_POINTS, Plan
 from sim.sweep.workers import usable_cores
 
-_PLACES = 4
-"""The number of blocks that are measured, evenly spread over the points."""
+_PLACES, _PLACES_COMPILED = 4, 16
+"""The number of places that are measured, with a block at each; more where a block takes a millisecond or two."""
+_GOLDEN = 0.6180339887498949
+"""The distance of one place from the last, as a share of all points, begun anew at the end.
+
+However many there are, they are spread over the points. Quarters and tenths would meet blocks that are out of the
+ordinary, in which the first groups have their first candidates.
+"""
 COMPILE_S = 0.006
 """Time to compile for each group and setting, in seconds, about."""
 
@@ -64,20 +71,26 @@ def _estimate_s(plan: Plan) -> float:
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
     candidates = LateCandidates(layout)
     tallies = [BlockCounter(WorstSaves(OutsideSaves(layout, setting), candidates)) for setting in settings]
-    measured, spent, last_columns = 0, 0.0, LastColumns() if plan.counts_cells else None
-    for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
-        start = points.points * max(place - 1, 0) // _PLACES
-        began = time.perf_counter()
+    measured, spent_s, last_columns = list[int](), list[float](), LastColumns() if plan.counts_cells else None
+    places = _PLACES_COMPILED if is_compiled(plan) else _PLACES
+    for place in range(places + 1):
+        start = int(points.points * (place * _GOLDEN % 1))
+        began, rows = time.perf_counter(), 0
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
             sizes = Sizes(layout, block, last_columns)
             for outcomes, tally in zip(evaluate(block), tallies, strict=True):
                 tally.add(block, outcomes, sizes)
-            measured += block.rows if place else 0
-        spent += time.perf_counter() - began if place else 0
-    if points.points <= measured:
-        return spent  # all points were measured, on this core; processes would not start sooner
+            rows += block.rows
+        measured.append(rows)
+        spent_s.append(time.perf_counter() - began)
+    # The first place is not used: it fills caches.
+    del measured[0], spent_s[0]
+    if points.points <= sum(measured):
+        return sum(spent_s)  # all points were measured, on this core; processes would not start sooner
+    # The median: at a few places a record of early CPUs is new, whose worst saves take a tenth of a second to list.
+    point_s = median(taken_s / rows for taken_s, rows in zip(spent_s, measured, strict=True))
     # Of blocks that are alike a sweep that only counts computes one.
     start, stop = plan.span(plan.parts // 2)
     share = sum(block.rows for block in points.blocks_to_count(start, stop)) / (stop - start)
     compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
-    return points.points * share * spent / measured / min(usable_cores(), plan.parts) + compiling_s
+    return points.points * share * point_s / min(usable_cores(), plan.parts) + compiling_s
