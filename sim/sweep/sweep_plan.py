@@ -14,8 +14,13 @@ from sim.study.system_space import Space
 from sim.sweep import parted_plan
 from sim.sweep.parted_plan import MOST_PARTS, Keep, PartedPlan, PlanRecord, Walk
 
-COUNTED_POINTS = 1 << 24
-"""Points in a part where rows are only counted; more if there would be more than `MOST_PARTS` parts."""
+COUNTED_POINTS, MOST_COUNTED_POINTS = 1 << 22, 1 << 24
+"""The fewest and the most points in a part where rows are only counted; more if there would be more than `MOST_PARTS`.
+
+A larger part has more blocks that are alike; a sweep of fewer parts occupies fewer processes.
+"""
+_PARTS = 16
+"""The least number of parts of larger sweeps than the fewest points suffice for."""
 MOST_CELL_POINTS = 1 << 28
 """The largest number of points that are counted by cell, for heat maps: that makes a sweep a quarter longer."""
 BOOTS = 1 << 12
@@ -101,7 +106,9 @@ class Plan(PartedPlan):
             return max(1, BOOTS // (len(self.space.settings) * self.replications))
         wanted = max(1, parted_plan.KEPT_ROWS // len(self.space.settings))
         if self.keep is Keep.COUNTS:
-            wanted = max(COUNTED_POINTS, -(-self.points.points // MOST_PARTS))
+            points = self.points.points
+            wanted = min(max(COUNTED_POINTS, points // _PARTS), MOST_COUNTED_POINTS)
+            wanted = max(wanted, -(-points // MOST_PARTS))
         # Whole blocks, rounded up: a sample draws its points by blocks, and would draw a block of two parts twice.
         return wanted if wanted < BLOCK_ROWS else -(-wanted // BLOCK_ROWS) * BLOCK_ROWS
 
