@@ -89,6 +89,7 @@ class Evaluation(Generic[V]):
         """Return words whose OR is that of all outcomes, with the saves of as many CPUs as possible in one."""
         units, own = self.systems.model.units, self.systems.vqs
         online = [(unit, own[unit.group]) for unit in units if not unit.late]
+        all_fit = self._refuses and self._design.save_always_fits(late=False)
         # Where announced CPUs are refused, no save on an accepted CPU exceeds a buffer that fits all early CPUs.
         if self._has_announced_saves and not self._refuses:
             late = [*self._with_announced({unit: self._late_word(unit) for unit in self.systems.model.late}).values()]
@@ -97,7 +98,7 @@ class Evaluation(Generic[V]):
         else:
             late = [self._fate_word(unit) for unit in self.systems.model.late]
             online += [(unit, own[unit.group] & ~self._verdict(unit).refused) for unit in self.systems.model.late]
-        saves = self.systems.joint_save_words(online, self._design, self.setting.memory)
+        saves = self.systems.joint_save_words(online, self._design, self.setting.memory, all_fit=all_fit)
         return [*late, *map(self._unless_kernel_panics, saves), *(outcome.word for outcome in self._of_system())]
 
     @cached_property

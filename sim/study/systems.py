@@ -135,19 +135,24 @@ class Systems(Generic[V]):
         outcomes = self.model.save_outcomes(unit, design, memory)
         return outcomes.without_exceeding() if design.save_always_fits(late=unit.late) else outcomes
 
-    def joint_save_words(self, online: Iterable[tuple[Unit, V]], design: Design, memory: MemoryLayout) -> list[V]:
+    def joint_save_words(
+        self, online: Iterable[tuple[Unit, V]], design: Design, memory: MemoryLayout, *, all_fit: bool
+    ) -> list[V]:
         """Return words whose OR is that of the saves of some units: one for all units whose hazards add up.
 
         Args:
             online: the units with their lengths, none where a unit is not online.
             design: the design.
             memory: the memory.
+            all_fit: no save on these units exceeds its buffer.
         """
         allocation, limit = self.buffers(design)
         unions: dict[SaveOutcomes, V] = {}
         words = []
         for unit, vqs in online:
             outcomes = self._outcomes(unit, design, memory)
+            if all_fit:
+                outcomes = outcomes.without_exceeding()
             if outcomes.adds_up:
                 unions[outcomes] = unions[outcomes] | vqs if outcomes in unions else vqs
             else:
