@@ -96,13 +96,12 @@ def main() -> None:
     hold_at_least("events a second", kept, LEAST_RATE)
     print(f"{LARGEST:,} CPUs boot in {seconds(partial(boot, scenario(LARGEST))):.1f} s")
     print(f"with all features {LARGEST:,} CPUs boot in {seconds(partial(boot, with_features(LARGEST))):.1f} s")
-    peaks = [memory_a_cpu(partial(scenario, LARGE, guests)) for guests in (0, LARGE)]
-    for guests, limit, peak in zip((0, LARGE), (2048, 4096), peaks, strict=True):
-        print(
-            f"peak of traced memory at {LARGE:,} CPUs, {guests:,} guests: {peak:,.0f} bytes a CPU (at most {limit:,})"
-        )
+    peaks = {}
+    for cpus, guests, limit in ((LARGEST, 0, 2048), (LARGE, 0, 2048), (LARGE, LARGE, 4096)):
+        peak = peaks[cpus, guests] = memory_a_cpu(partial(scenario, cpus, guests))
+        print(f"peak of traced memory at {cpus:,} CPUs, {guests:,} guests: {peak:,.0f} bytes a CPU (at most {limit:,})")
         hold("bytes a CPU", peak, limit)
-    more = memory_a_cpu(partial(with_features, LARGE)) - peaks[0]
+    more = memory_a_cpu(partial(with_features, LARGE)) - peaks[LARGE, 0]
     print(f"with all features: {more:,.0f} bytes a CPU more (at most {MORE_WITH_FEATURES:,})")
     hold("bytes a CPU more", more, MORE_WITH_FEATURES)
 
@@ -116,8 +115,9 @@ def memory_a_cpu(make: Callable[[], Scenario]) -> float:
     outcome = boot(make())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(outcome.facts.online) == LARGE
-    return peak / LARGE
+    cpus = len(outcome.scenario.topology.cpus)
+    assert len(outcome.facts.online) == cpus
+    return peak / cpus
 
 
 if __name__ == "__main__":

@@ -203,7 +203,8 @@ class Until(Event):
             return
         # Nothing follows from the step any more: an explorer must not take it for awaited.
         self._step.callbacks.remove(self._end)
-        self._env.forget(self._step)
+        if not self._step.callbacks:
+            self._env.forget(self._step)
         self.succeed()
 
 

@@ -333,6 +333,15 @@ def test_waits_that_were_cut_short_leave_the_queue() -> None:
     assert len(env._queue) < 3
 
 
+def test_a_step_that_two_wait_for_stays_for_the_other_when_one_wait_is_cut_short() -> None:
+    env = SeededEnvironment(0)
+    step = env.after(10, StepKind.PROBE, 0)
+    first, second = Until(env, step), Until(env, step)
+    first.cut_short()
+    env.run(second)
+    assert env.now_ns == 10
+
+
 # Completion
 
 

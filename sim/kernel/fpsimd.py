@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/fpsimd.c (``struct vl_info``, ``vec_init_vq_map``, ``v
 ``vec_verify_vq_map``, ``sve_setup``, ``sme_setup``).
 """
 
-import msgspec
+from dataclasses import dataclass
 
 from sim import rules
 from sim.frames import as_html
@@ -21,7 +21,8 @@ from sim.vectors import (
 )
 
 
-class VlInfo(msgspec.Struct):
+@dataclass(slots=True, repr=False)
+class VlInfo:
     """``vl_info``: the lengths that the system's CPUs support, for one vector type.
 
     Names that end in ``_bytes`` are VLs in bytes, in ``_bits`` lengths in bits. The others are sets as

@@ -132,6 +132,11 @@ class Printk:
         """The current time in nanoseconds."""
         return self._clock()
 
+    @property
+    def end_ns(self) -> int:
+        """The time of the last line or event, in nanoseconds; 0 before the first."""
+        return max((told[-1].time_ns for told in (self.lines, self.events) if told), default=0)
+
     def line(self, text: str) -> None:
         """Write a line to the kernel log."""
         self.lines.append(LogLine(self._clock(), text))

@@ -159,6 +159,6 @@ class Recorder:
             booted_events=self.booted_events,
             final_event=self.final_event,
             panic=self.panic,
-            end_ns=max(told[-1].time_ns for told in (printk.lines, printk.events) if told),
+            end_ns=printk.end_ns,
             left_early=left_early,
         )

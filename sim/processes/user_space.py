@@ -51,11 +51,13 @@ class UserSpace:
         """Record the actions that are under way at the end of the run.
 
         They hang for ever, unless the run ended where more could have happened. The state stays as it is: an agent that
-        waits for ever has not finished.
+        waits for ever has not finished. What still happens in SimPy's queue is no part of the boot, so that they end
+        with its last line or event, unless they began after it.
         """
         under_way = self._underway.copy()
-        for agent in under_way:
-            self._finish(agent, ActionOutcome.UNDER_WAY if self._env.left_early else ActionOutcome.HUNG, None)
+        for agent, (_, started_ns, _) in under_way.items():
+            outcome = ActionOutcome.UNDER_WAY if self._env.left_early else ActionOutcome.HUNG
+            self._finish(agent, outcome, None, max(started_ns, self._printk.end_ns))
         self._underway = under_way
 
     def under_way(self, agent: str) -> Action | None:
@@ -79,7 +81,8 @@ class UserSpace:
             del left[0]
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
             outcome, error = yield from self._perform(action)
-            self._finish(name, outcome if not error else ActionOutcome.FAILED, error.name if error else None)
+            outcome = ActionOutcome.FAILED if error else outcome
+            self._finish(name, outcome, error.name if error else None, self._env.now_ns)
 
     def _perform(self, action: Action) -> Generator[Event, Any, tuple[ActionOutcome, Errno]]:
         """Perform an action, and return the outcome that it has unless the errno says that it failed."""
@@ -111,7 +114,7 @@ class UserSpace:
             yield from self._system.freezer.thawed(name)
         return Errno.OK
 
-    def _finish(self, agent: str, outcome: ActionOutcome, error: str | None) -> None:
+    def _finish(self, agent: str, outcome: ActionOutcome, error: str | None, ended_ns: int) -> None:
         """Record the result of the action that an agent has under way."""
         action, started_ns, log_from = self._underway.pop(agent)
         number = self._system.scenario.cpu_of(action)
@@ -121,7 +124,7 @@ class UserSpace:
             outcome,
             error,
             started_ns,
-            ended_ns=self._env.now_ns,
+            ended_ns=ended_ns,
             log_from=log_from,
             log_to=len(self._printk.lines),
             events_to=len(self._printk.events),

@@ -8,7 +8,7 @@ A point has the same number whatever part of the points is asked for, so that pa
 `tests/study/test_points.py` compares blocks with an enumeration of every point.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -67,6 +67,10 @@ class Points(Protocol):
 
         Of blocks that differ only by an exchange of interchangeable groups it is the first, with the weight of all.
         """
+        ...
+
+    def rows_to_count(self, start: int, stop: int) -> int:
+        """Return the number of rows of `blocks_to_count`."""
         ...
 
 
@@ -144,13 +148,21 @@ class _Walk:
 
     def blocks_to_count(self, start: int, stop: int) -> Iterator[Block]:
         """Yield as few of these blocks as have the same counts, and the same first example of everything, as all."""
+        for spans in self._alike(start, stop):
+            block = self._block(spans[0])
+            yield block._replace(weights=block.weights * np.uint64(len(spans))) if len(spans) > 1 else block
+
+    def rows_to_count(self, start: int, stop: int) -> int:
+        """Return the number of rows of `blocks_to_count`."""
+        return sum(spans[0].end - spans[0].start for spans in self._alike(start, stop))
+
+    def _alike(self, start: int, stop: int) -> Iterable[list[_Span]]:
+        """Return the places of the blocks from a point to before another, those of blocks that are alike together."""
         alike: dict[tuple[_Kind, int, int, int], list[_Span]] = {}
         for span in self._spans(start, stop):
             key = self._kind(span.turn), span.value, span.start - span.first, span.end - span.first
             alike.setdefault(key, []).append(span)
-        for spans in alike.values():
-            block = self._block(spans[0])
-            yield block._replace(weights=block.weights * np.uint64(len(spans))) if len(spans) > 1 else block
+        return alike.values()
 
     def _kind(self, turn: int) -> _Kind:
         """Return a key that is equal for turns whose points differ only by an exchange of interchangeable groups."""
@@ -285,6 +297,10 @@ class Sample:
             start = end
 
     blocks_to_count = blocks
+
+    def rows_to_count(self, start: int, stop: int) -> int:
+        """Return the number of rows of `blocks_to_count`."""
+        return stop - start
 
     def _block(self, number: int) -> Block:
         stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(number,))))

@@ -91,6 +91,6 @@ def _estimate_s(plan: Plan) -> float:
     point_s = median(taken_s / rows for taken_s, rows in zip(spent_s, measured, strict=True))
     # Of blocks that are alike a sweep that only counts computes one.
     start, stop = plan.span(plan.parts // 2)
-    share = sum(block.rows for block in points.blocks_to_count(start, stop)) / (stop - start)
+    share = points.rows_to_count(start, stop) / (stop - start)
     compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
     return points.points * share * point_s / min(usable_cores(), plan.parts) + compiling_s

@@ -16,7 +16,7 @@ from sim.hazard_kinds import HazardKind
 from sim.kernel.printk import EventKind
 from sim.latencies import WAIT_NS, Distribution, Latencies, fixed
 from sim.processes.system import System
-from sim.scenario import BringUp, Fault, KvmMode, LateBecause, Relay, Scenario
+from sim.scenario import Action, BringUp, Fault, KvmMode, LateBecause, Relay, Scenario
 from sim.topology import Topology
 from sim.units import nanoseconds
 from sim.vectors import VectorType
@@ -195,6 +195,18 @@ def test_6_1_refuses_a_harmless_cpu_that_later_kernels_accept() -> None:
     assert "SVE: cpu2: Required vector length(s) missing" not in texts(old)
     assert kinds(old) == [HazardKind.HARMLESS_CPU_REFUSED]
     assert results(new) == [("online", None)]
+
+
+@pytest.mark.parametrize("others", [(), (guest(0, agent="other", at_ns=10**9),)], ids=["alone", "beside another"])
+def test_an_action_that_hangs_ends_with_the_boot_s_last_event(others: tuple[Action, ...]) -> None:
+    hangs = wait_for(2, agent="waits")
+    outcome = booted(V1, V1, V1, maxcpus=1, actions=(on(1, agent="onlines"), hangs, *others))
+    facts = outcome.facts
+    (hung,) = (one for one in facts.actions if one.action == hangs)
+    assert hung.ended_ns == facts.end_ns == max(facts.events[-1].time_ns, facts.log[-1].time_ns)
+    late = wait_for(2, agent="waits", at_ns=10**10)
+    (hung,) = booted(V1, V1, V1, maxcpus=1, actions=(late,)).facts.actions
+    assert hung.ended_ns == hung.started_ns
 
 
 def test_debian_s_6_1_alone_panics_when_a_cpu_comes_back_under_pkvm_with_sve() -> None:

@@ -87,6 +87,7 @@ def test_blocks_to_count_are_the_first_of_those_that_are_alike_with_the_weight_o
     assert places == sorted(set(places))
     assert set(places) <= {(one.first, one.rows) for one in every}
     assert weights_of(space, few) == weights_of(space, every)
+    assert walk.rows_to_count(start, stop) == sum(one.rows for one in few)
 
 
 def weights_of(space: Space, blocks: list[Block]) -> Counter[tuple[object, ...]]:
