@@ -51,8 +51,8 @@ class UserSpace:
         """Record the actions that are under way at the end of the run.
 
         They hang for ever, unless the run ended where more could have happened. The state stays as it is: an agent that
-        waits for ever has not finished. What still happens in SimPy's queue is no part of the boot, so that they end
-        with its last line or event, unless they began after it.
+        waits for ever has not finished. What still happens in SimPy's queue does not belong to the boot, so that
+        they end with its last line or event, unless they began after it.
         """
         under_way = self._underway.copy()
         for agent, (_, started_ns, _) in under_way.items():
