@@ -29,6 +29,16 @@ def older_program() -> Iterator[Path]:
 
 def python(program: Path, *words: str | Path) -> str:
     """Run Python with one of the programs, and return what it printed."""
+    running = started(program, *words)
+    printed, _ = running.communicate()
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, words)
+    return printed
+
+
+def started(program: Path, *words: str | Path) -> "subprocess.Popen[str]":
+    """Start Python with one of the programs; what it prints is kept for the caller to read."""
     environment = {**os.environ, "PYTHONPATH": str(program)}
-    command = [sys.executable, "-P", *words]
-    return subprocess.run(command, check=True, env=environment, cwd="/", stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    return subprocess.Popen(  # noqa: S603 (our own programs)
+        [sys.executable, "-P", *words], env=environment, cwd="/", stdout=subprocess.PIPE, text=True
+    )

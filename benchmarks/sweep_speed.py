@@ -8,20 +8,20 @@ Two processes can at most gain what two sweeps gain that run side by side and kn
 measured too.
 """
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from benchmarks.older_program import BEFORE, HERE, older_program
+from benchmarks.older_program import BEFORE, HERE, older_program, started
 from benchmarks.timing import hold, hold_at_least, measured
 from sim import read_space, read_summary
 from sim.sweep.workers import usable_cores
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 MOST_RATIO, MOST_GIB, LEAST_GAIN = 0.5, 1, 1.5
 ROUNDS = 2
@@ -64,12 +64,9 @@ class Sweeps:
         self.file = folder / "space.toml"
         self.file.write_text(SPACE, encoding="utf-8")
 
-    def start(self, name: str, *options: str, program: Path = HERE) -> "subprocess.Popen[bytes]":
+    def start(self, name: str, *options: str, program: Path = HERE) -> "Popen[str]":
         """Start a sweep."""
-        files = str(self.file), "-o", str(self.folder / name)
-        command = [sys.executable, "-P", "-m", "sim.cli", "sweep", *files, "--quiet"]
-        environment = {**os.environ, "PYTHONPATH": str(program)}
-        return subprocess.Popen([*command, *options], env=environment, cwd=self.folder)  # noqa: S603 (our own command)
+        return started(program, "-m", "sim.cli", "sweep", self.file, "-o", self.folder / name, "--quiet", *options)
 
     def run(self, name: str, *options: str, program: Path = HERE) -> Run:
         """Run a sweep to its end."""

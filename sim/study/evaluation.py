@@ -89,8 +89,8 @@ class Evaluation(Generic[V]):
         """Return words whose OR is that of all outcomes, with the saves of as many CPUs as possible in one."""
         units, own = self.systems.model.units, self.systems.vqs
         online = [(unit, own[unit.group]) for unit in units if not unit.late]
-        all_fit = self._refuses and self._design.save_always_fits(late=False)
         # Where announced CPUs are refused, no save on an accepted CPU exceeds a buffer that fits all early CPUs.
+        all_fit = self._refuses and self._design.save_always_fits(late=False)
         if self._has_announced_saves and not self._refuses:
             late = [*self._with_announced({unit: self._late_word(unit) for unit in self.systems.model.late}).values()]
         elif self._relay_refuses:

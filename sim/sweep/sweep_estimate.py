@@ -4,17 +4,11 @@ import time
 from statistics import median
 
 from sim.errors import InputError
-from sim.study.cell_histogram import LastColumns
-from sim.study.early_runs import LateCandidates
-from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
-from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
-from sim.study.tally import BlockCounter, Sizes
-from sim.study.worst_save import WorstSaves
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
-from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
+from sim.sweep.sweep_part import PartComputer, is_compiled
 from sim.sweep.sweep_plan import MOST_CELL_POINTS, Plan
 from sim.sweep.workers import usable_cores
 
@@ -67,19 +61,15 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
 
 
 def _estimate_s(plan: Plan) -> float:
-    points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
-    evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
-    candidates = LateCandidates(layout)
-    tallies = [BlockCounter(WorstSaves(OutsideSaves(layout, setting), candidates)) for setting in settings]
-    measured, spent_s, last_columns = list[int](), list[float](), LastColumns() if plan.counts_cells else None
+    points, computer = plan.points, PartComputer(plan)
+    tallies = computer.tallies()
+    measured, spent_s = list[int](), list[float]()
     places = _PLACES_COMPILED if is_compiled(plan) else _PLACES
     for place in range(places + 1):
         start = int(points.points * (place * _GOLDEN % 1))
         began, rows = time.perf_counter(), 0
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
-            sizes = Sizes(layout, block, last_columns)
-            for outcomes, tally in zip(evaluate(block), tallies, strict=True):
-                tally.add(block, outcomes, sizes)
+            computer.count(block, tallies)
             rows += block.rows
         measured.append(rows)
         spent_s.append(time.perf_counter() - began)
@@ -92,5 +82,5 @@ def _estimate_s(plan: Plan) -> float:
     # Of blocks that are alike a sweep that only counts computes one.
     start, stop = plan.span(plan.parts // 2)
     share = points.rows_to_count(start, stop) / (stop - start)
-    compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
+    compiling_s = COMPILE_S * len(plan.space.groups) * len(tallies) if is_compiled(plan) else 0
     return points.points * share * point_s / min(usable_cores(), plan.parts) + compiling_s

@@ -75,12 +75,12 @@ class PartComputer:
 
     def part(self, number: int) -> Part:
         """Compute a part."""
-        tallies = [BlockCounter(worst) for worst in self._worst]
+        tallies = self.tallies()
         # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
         for block in self._blocks(number):
-            self._count(block, tallies)
+            self.count(block, tallies)
             times = self._study(block, times_tallies) if times_tallies else None
             if self._plan.keep is not Keep.COUNTS:
                 kept.append(self._rows(block, times))
@@ -97,7 +97,12 @@ class PartComputer:
         each_counts = plan.keep is not Keep.COUNTS or plan.replications
         return (plan.points.blocks if each_counts else plan.points.blocks_to_count)(*plan.span(number))
 
-    def _count(self, block: Block, tallies: list[BlockCounter]) -> None:
+    def tallies(self) -> list[BlockCounter]:
+        """Return tallies of nothing yet, one for each setting that is evaluated."""
+        return [BlockCounter(worst) for worst in self._worst]
+
+    def count(self, block: Block, tallies: list[BlockCounter]) -> None:
+        """Add a block to tallies."""
         sizes = Sizes(self._layout, block, self._last_columns)
         for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
             tally.add(block, outcomes, sizes)
